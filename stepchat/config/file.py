@@ -60,6 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
         "keep_events", 200, "Megabytes on disk for recorded requests and responses; the oldest are deleted first.",
         low=0, high=1_000_000,
     ),
+    Setting("formulas", True, "Show formulas as Unicode text where that is readable, otherwise as TeX."),
     Setting("tabs", True, "Show a row of tabs once several sessions are open."),
     Setting("send_referer", True, "Send OpenRouter the program's address (HTTP-Referer)."),
     Setting("send_title", True, "Send OpenRouter the program's name (X-Title)."),
@@ -171,6 +172,7 @@ class Config:
     silence_timeout: float = 300
     silence_hint: float = 20
     keep_events: float = 200
+    formulas: bool = True
     tabs: bool = True
     send_referer: bool = True
     send_title: bool = True

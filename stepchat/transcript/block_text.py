@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.text.sanitize import sanitize, sanitize_for_display
-from stepchat.transcript.layout.layout import shown_code
+from stepchat.transcript.layout.layout import shown_line
 from stepchat.transcript.layout.strips import alert, task_box
 from stepchat.transcript.layout.tables import LONGEST_ROW
 from stepchat.transcript.markdown.block_starts import split_row
 from stepchat.transcript.markdown.blocks import MetaLine, Table
-from stepchat.transcript.markdown.inline import PIECE_LENGTH, Span, next_piece, spans
+from stepchat.transcript.markdown.inline import PIECE_LENGTH, USUAL, Display, Span, next_piece, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,11 +42,11 @@ class TextRun(NamedTuple):
 class BlockText:
     """The text of one block, which may grow: the settled part is not read again."""
 
-    def __init__(self, block: Block, *, joins_emoji: bool = False, keep_source: bool = False) -> None:
-        """As a page shows it that `joins_emoji`; with `keep_source`, composed emoji stay whole, and so do tabs in code."""
+    def __init__(self, block: Block, *, display: Display = USUAL, keep_source: bool = False) -> None:
+        """As a page shows it; with `keep_source`, composed emoji stay whole, and so do tabs in code."""
         self._block = block
         self._keep_source = keep_source
-        self._keep_composed = joins_emoji or keep_source
+        self._display = display._replace(joins_emoji=display.joins_emoji or keep_source)
         self._labels: Mapping[str, Any] = _labels(block)
         self._settled: list[Span] = []
         self._done = 0
@@ -74,10 +74,12 @@ class BlockText:
 
     def _read(self) -> list[TextRun]:
         block = self._block
-        show = sanitize if self._keep_composed else sanitize_for_display
+        show = sanitize if self._display.joins_emoji else sanitize_for_display
         match block.kind:
             case "code" | "html":
-                return _runs([block.text if self._keep_source else shown_code(block.text)])
+                is_formula = block.kind == "html" and block.level
+                as_it_is = self._keep_source and not (is_formula and self._display.formulas)
+                return _runs([block.text if as_it_is else shown_line(block, self._display)])
             case "label":
                 return _runs([show(block.text, keep_newlines=False)])
             case "plain":
@@ -101,25 +103,21 @@ class BlockText:
             self._settled, self._done = [Span(found.label + "\n")], found.end
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE_LENGTH:
-            found = next_piece(
-                text, self._done, stable, self._labels, keep_breaks=True, keep_composed=self._keep_composed
-            )
+            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, display=self._display)
             if found is None:
                 break
             self._done = found[0]
             self._settled += found[1]
-        rest = spans(
-            text[self._done :], self._labels, keep_breaks=True, growing=block.open, keep_composed=self._keep_composed
-        )
+        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, display=self._display)
         return self._settled + rest
 
     def _row(self, table: Table) -> list[TextRun]:
         block = self._block
         if len(block.text) > LONGEST_ROW:
-            return _runs([sanitize(block.text) if self._keep_composed else sanitize_for_display(block.text)])
+            return _runs([sanitize(block.text) if self._display.joins_emoji else sanitize_for_display(block.text)])
         cells = split_row(block.text)[: len(table.aligns)]
         found = [
-            _run(number, spans(cell, self._labels, growing=block.open, keep_composed=self._keep_composed))
+            _run(number, spans(cell, self._labels, growing=block.open, display=self._display))
             for number, cell in enumerate(cells)
             if cell
         ]

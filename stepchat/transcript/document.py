@@ -13,6 +13,7 @@ from stepchat.transcript.answer import REASONING, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import BlockList, Edit, Heights
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.markdown.highlighting import load_at_once
+from stepchat.transcript.markdown.inline import USUAL, Display
 from stepchat.transcript.question import QUESTION_FOLD, QUESTION_SECTIONS, Question
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult
 
@@ -67,12 +68,12 @@ class Document:
         width: int,
         fill_keys: labels.FillKeys = str,
         *,
-        joins_emoji: bool = False,
+        display: Display = USUAL,
         start_loading: StartLoading = load_at_once,
     ) -> None:
         """`fill_keys` replaces placeholders such as `{key:retry}` by the keys in force, `start_loading` loads lexers."""
         self.fill_keys = fill_keys
-        self.layout = Layout(palette, width, joins_emoji=joins_emoji, start_loading=start_loading)
+        self.layout = Layout(palette, width, display=display, start_loading=start_loading)
         self.messages: list[MessageView] = []
         self.top = RowPosition()
         self.reasoning_view: ReasoningView = "tail"
@@ -296,8 +297,8 @@ class Document:
 
     # ---- rows
 
-    def reset(self, palette: Palette, width: int, *, joins_emoji: bool | None = None) -> None:
-        """Changes palette, width, or whether the terminal draws composed emoji as one. `top` stays on the same text."""
+    def reset(self, palette: Palette, width: int, display: Display | None = None) -> None:
+        """Changes palette, width or the display of characters. `top` stays on the same text."""
         top = self.top
         share = 0.0
         if self._resized is not None and self._resized[0] == top:
@@ -305,7 +306,7 @@ class Document:
             share = self._resized[1]
         elif top.message < len(self.messages) and top.row:
             share = top.row / max(1, len(self.rows(top.message, top.block)))
-        self.layout.reset(palette, width, joins_emoji=joins_emoji)
+        self.layout.reset(palette, width, display)
         self._heights = Heights()
         self._heights.splice(0, 0, [message.blocks.height(self.layout) for message in self.messages])
         if share:

@@ -18,11 +18,12 @@ from rich.style import Style
 from stepchat.text.sanitize import sanitize, sanitize_for_clipboard, sanitize_for_display
 from stepchat.text.widths import cells, graphemes, unpad
 from stepchat.transcript.block_text import BlockText
-from stepchat.transcript.layout.layout import formula_indent, shown_code
+from stepchat.transcript.layout.layout import formula_indent, shown_code, shown_line
 from stepchat.transcript.layout.tables import LONGEST_ROW, cell_text
 from stepchat.transcript.layout.wrap import chop, hanging
 from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Table, Tail
+from stepchat.transcript.markdown.inline import USUAL, Display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -170,8 +171,7 @@ class CellMap:
     """For a table row, what is on each row, cell by cell."""
     cell_starts: Sequence[int] = (0,)
     """The number of characters before each cell."""
-    joins_emoji: bool = False
-    """Composed emoji are whole."""
+    display: Display = USUAL
 
     def runs(self, row: int) -> Sequence[CellRun]:
         """The text on a row of the block; nothing for a rule or outside the block."""
@@ -247,7 +247,8 @@ def build_cell_map(
         case _:
             start += builder.edge(block, page.column).width
     if every:
-        lines = chop([(shown_code(block.text), Style.null())], available, hang)
+        text = shown_line(block, builder.display)
+        lines = chop([(text, Style.null())], available, hang) if text or not block.text else []
         texts = ["".join(text for text, _ in line) for line in lines]
     elif block.kind in ("rule", "empty"):
         texts = [""] * len(rows)
@@ -262,7 +263,7 @@ def build_cell_map(
     before = [0]
     for text in texts:
         before.append(before[-1] + (len(text) if every else _count(text)))
-    return CellMap(start, texts, before[:-1], before[-1], every, hang, joins_emoji=builder.joins_emoji)
+    return CellMap(start, texts, before[:-1], before[-1], every, hang, display=builder.display)
 
 
 def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip], builder: StripBuilder) -> CellMap:
@@ -283,7 +284,7 @@ def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip], 
         counts_whitespace=False,
         cells=found,
         cell_starts=starts,
-        joins_emoji=builder.joins_emoji,
+        display=builder.display,
     )
 
 
@@ -394,8 +395,8 @@ class SourceMap:
 def source_map(block: Block, cell_map: CellMap) -> SourceMap:
     """The text in one line unless it has line breaks of its own; cells of a table row are separated by tabs."""
     every = cell_map.counts_whitespace
-    text = "\t".join(run.text for run in BlockText(block, keep_source=True).runs())
-    show = sanitize if cell_map.joins_emoji else sanitize_for_display
+    text = "\t".join(run.text for run in BlockText(block, display=cell_map.display, keep_source=True).runs())
+    show = sanitize if cell_map.display.joins_emoji else sanitize_for_display
     found = _counted(text, show, counts_whitespace=every)
     if len(found.starts) == cell_map.total:
         return found

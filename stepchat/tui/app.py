@@ -27,6 +27,7 @@ from stepchat.config.file import in_line_order
 from stepchat.errors import ConfigError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
+from stepchat.transcript.markdown.inline import Display
 from stepchat.tui import changed_keys, workers
 from stepchat.tui.chat.screen import ChatScreen, Opening
 from stepchat.tui.chat.turn_status import idle_hints
@@ -115,6 +116,8 @@ class StepchatApp(App[str]):
         self._chat: ChatScreen | None = None
         self._theme_file = self._stamp(theme)
         """When the user's file of the theme was changed."""
+        self.shows_formulas = workspace.config.formulas
+        """Formulas are Unicode text where that is readable, otherwise TeX."""
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
         """Recent exceptions that no handler caught, with their times."""
@@ -139,9 +142,14 @@ class StepchatApp(App[str]):
         return self._workspace if self._chat is None else self._chat.workspace
 
     @property
-    def joins_emoji(self) -> bool:
-        """Whether the terminal draws a composed emoji as one."""
-        return self._handover.joins_emoji
+    def text_display(self) -> Display:
+        """How the transcript shows composed emoji and formulas."""
+        return Display(self._handover.joins_emoji, self.shows_formulas)
+
+    def toggle_formulas(self) -> None:
+        self.shows_formulas = not self.shows_formulas
+        if self._chat is not None:
+            self._chat.set_palette(palette(self._look))
 
     @property
     def session(self) -> Session | None:

@@ -147,6 +147,7 @@ WRONG = {
     "silence_timeout": ["inf", "0", "0.9", "-1", "'5'", "true", "nan", "[]"],
     "silence_hint": ["inf", "0", "-inf", "false", "nan"],
     "keep_events": ["inf", "-1", "'all'", "nan", "true"],
+    "formulas": ["1", "'yes'"],
     "tabs": ["1", "'yes'"],
     "send_referer": ["1", "0", "'yes'"],
     "send_title": ["1", "'no'"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, ToolMessage, Usage, UserMessage
 from stepchat.transcript.document import Document
+from stepchat.transcript.markdown.inline import USUAL, Display
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
 from tests.transcript.forms import lines
@@ -45,8 +46,8 @@ def _with_keys(text: str) -> str:
     return re.sub(r"\{key:([a-z]+)\}", lambda key: KEYS[key[1]], text)
 
 
-def page(*messages: StoredMessage, width: int = 60, height: int = 20, joins_emoji: bool = False) -> Viewport:
-    document = Document(colourless(), width, _with_keys, joins_emoji=joins_emoji)
+def page(*messages: StoredMessage, width: int = 60, height: int = 20, display: Display = USUAL) -> Viewport:
+    document = Document(colourless(), width, _with_keys, display=display)
     viewport = Viewport(document, height)
     document.show(messages)
     viewport.to_end()

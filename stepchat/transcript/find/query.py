@@ -18,8 +18,14 @@ _ACCENTS: Final = f"{_ACCENT.pattern}*"
 _RUN: Final = re.compile(r"[^\W_]+")
 _MARKUP: Final = ("*", "`", "~", "[", "]", "<", ">", "\\", "\r")
 """Markup that may occur inside a word in the source."""
-_ODD: Final = (re.compile(r"\)\w"), re.compile(r"\]\w"), re.compile(r"&[#\w]"), re.compile(r"!\["))
-"""Links, entities and images, which may occur there too. As one pattern they are slower."""
+_ODD: Final = (
+    re.compile(r"\)\w"),
+    re.compile(r"\]\w"),
+    re.compile(r"&[#\w]"),
+    re.compile(r"!\["),
+    re.compile(r"\$|\\[(\[]"),
+)
+"""Links, entities, images and formulas, which may occur there too. As one pattern they are slower."""
 
 
 class Query:

@@ -220,7 +220,7 @@ class Search:
                 number += 1
                 block_text = self._growing.get(block)
                 if block_text is None:
-                    block_text = BlockText(block, joins_emoji=self._document.layout.builder.joins_emoji)
+                    block_text = BlockText(block, display=self._document.layout.builder.display)
                     if message is self._live:
                         self._growing[block] = block_text
                 for run in block_text.runs():
@@ -254,9 +254,7 @@ class Search:
         if block_text is None:
             if len(self._block_texts) > _MOST_BLOCKS:
                 self._block_texts.clear()
-            block_text = self._block_texts[block] = BlockText(
-                block, joins_emoji=self._document.layout.builder.joins_emoji
-            )
+            block_text = self._block_texts[block] = BlockText(block, display=self._document.layout.builder.display)
         runs = block_text.runs()
         known = self._ranges_of.get(block)
         if known and known[0] is runs and known[1] is self._query:

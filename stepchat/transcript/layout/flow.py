@@ -99,7 +99,7 @@ class Flow:
             stable,
             self.labels,
             keep_breaks=self._keep_breaks,
-            keep_composed=self.builder.joins_emoji,
+            display=self.builder.display,
         )
 
     def _spans(self, source: str, *, growing: bool) -> list[Span]:
@@ -110,7 +110,7 @@ class Flow:
             self.labels,
             keep_breaks=self._keep_breaks,
             growing=growing,
-            keep_composed=self.builder.joins_emoji,
+            display=self.builder.display,
         )
 
     def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:

@@ -17,7 +17,8 @@ from stepchat.transcript.markdown import blocks, highlighting, inline
 from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
 from stepchat.transcript.markdown.highlighting import HighlightCache, load_at_once
-from stepchat.transcript.markdown.inline import take_definitions
+from stepchat.transcript.markdown.inline import USUAL, Display, take_definitions
+from stepchat.transcript.markdown.tex import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,23 +71,22 @@ class Layout:
     """Lays out blocks for one palette and one width at a time."""
 
     def __init__(
-        self, palette: Palette, width: int, *, joins_emoji: bool = False, start_loading: StartLoading = load_at_once
+        self, palette: Palette, width: int, *, display: Display = USUAL, start_loading: StartLoading = load_at_once
     ) -> None:
         self._earlier = blocks.Block("plain", voice="reasoning", gap=0)
         self._earlier.open = False
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
         self._highlights = HighlightCache(shown_code, start_loading)
-        self.builder = StripBuilder(palette, page_geometry(width), joins_emoji=joins_emoji)
+        self.builder = StripBuilder(palette, page_geometry(width), display)
 
     @property
     def width(self) -> int:
         return self.builder.geometry.width
 
-    def reset(self, palette: Palette, width: int, *, joins_emoji: bool | None = None) -> None:
-        """Changes palette, width or the treatment of emoji, and drops all rows."""
-        joins_emoji = self.builder.joins_emoji if joins_emoji is None else joins_emoji
-        self.builder = StripBuilder(palette, page_geometry(width), joins_emoji=joins_emoji)
+    def reset(self, palette: Palette, width: int, display: Display | None = None) -> None:
+        """Changes palette, width or the display of characters, and drops all rows."""
+        self.builder = StripBuilder(palette, page_geometry(width), display or self.builder.display)
         self._kept.clear()
         self.kept_rows = 0
 
@@ -261,7 +261,10 @@ class Layout:
                 base = builder.palette.dim
             case _:
                 pass
-        lines = chop([(shown_code(block.text), base)], column - edge.width - indent)
+        text = shown_line(block, builder.display)
+        if block.text and not text:
+            return []
+        lines = chop([(text, base)], column - edge.width - indent)
         blank = (" " * indent, base)
         return [
             builder.strip([*(edge.others if index else edge.first), blank, *line]) for index, line in enumerate(lines)
@@ -350,6 +353,13 @@ def _widest(fence: Fence) -> int:
 def formula_indent(block: Block) -> int:
     """The indentation of a line that is shown verbatim."""
     return _FORMULA_INDENT if block.level == blocks.FORMULA else 0
+
+
+def shown_line(block: Block, display: Display) -> str:
+    """A line of code, of HTML or of a formula as it is shown."""
+    if not (display.formulas and block.kind == "html" and block.level):
+        return shown_code(block.text)
+    return shown_code(readable(block.text)) if block.level == blocks.FORMULA else ""
 
 
 def shown_code(text: str) -> str:

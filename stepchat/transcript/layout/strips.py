@@ -14,6 +14,7 @@ from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.text.widths import cells, pad_for_rich
 from stepchat.transcript.markdown import inline
 from stepchat.transcript.markdown.blocks import Item, Quote
+from stepchat.transcript.markdown.inline import USUAL, Display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -87,17 +88,16 @@ def page_geometry(width: int, reading_columns: int = READING_COLUMNS) -> PageGeo
 class StripBuilder:
     """Builds strips for one palette and one width."""
 
-    def __init__(self, palette: Palette, measures: PageGeometry, *, joins_emoji: bool = False) -> None:
-        """`joins_emoji`: the terminal draws a composed emoji as one of two cells."""
+    def __init__(self, palette: Palette, measures: PageGeometry, display: Display = USUAL) -> None:
         self.palette = palette
-        self.joins_emoji = joins_emoji
+        self.display = display
         self.geometry = measures
         self.blank = self.strip([])
         self._styles: dict[tuple[Style, int, str], Style] = {}
 
     def shown(self, text: str) -> str:
         """Text as this page shows it, in one line."""
-        return sanitize(text, keep_newlines=False) if self.joins_emoji else sanitize_for_display(text)
+        return sanitize(text, keep_newlines=False) if self.display.joins_emoji else sanitize_for_display(text)
 
     def base(self, voice: Voice) -> Style:
         match voice:

@@ -142,7 +142,7 @@ def _says_something(cell: Sequence[Span]) -> bool:
 def _cells(block: Block, table: Table, builder: StripBuilder) -> list[list[Span]]:
     labels: Mapping[str, Any] = block.links.labels if block.links else {}
     found = [
-        spans(cell, labels, growing=block.open, keep_composed=builder.joins_emoji)
+        spans(cell, labels, growing=block.open, display=builder.display)
         for cell in split_row(block.text)[: len(table.aligns)]
     ]
     return found + [[] for _ in range(len(table.aligns) - len(found))]

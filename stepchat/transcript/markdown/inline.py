@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from stepchat.text.sanitize import sanitize, sanitize_for_display
-from stepchat.transcript.markdown import formulas
+from stepchat.transcript.markdown import formulas, tex
 from stepchat.transcript.markdown.autoclose import close_open_markup
 
 if TYPE_CHECKING:
@@ -52,6 +52,18 @@ _ADDRESS: Final = re.compile(r"\s*(?:https?://(?:[^/?#\s]*@)?(?:www\.)?|www\.)([
 _MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
 
 
+class Display(NamedTuple):
+    """How characters are shown."""
+
+    joins_emoji: bool = False
+    """The terminal draws a composed emoji as one of two cells, so it is not split into its parts."""
+    formulas: bool = True
+    """Formulas are Unicode text where that is readable; otherwise they are TeX."""
+
+
+USUAL: Final = Display()
+
+
 class Span(NamedTuple):
     """A run of text with the same marks. "\\n" in it is a line break."""
 
@@ -66,21 +78,18 @@ def spans(
     *,
     keep_breaks: bool = False,
     growing: bool = False,
-    keep_composed: bool = False,
+    display: Display = USUAL,
 ) -> list[Span]:
     """The spans of a paragraph.
 
-    A single newline is a space unless `keep_breaks`. Markup still open at the end of a `growing` text is closed. With `keep_composed`,
-    composed emoji are not split into their parts.
+    A single newline is a space unless `keep_breaks`. Markup still open at the end of a `growing` text is closed.
     """
     if not _SPECIAL.search(source):
-        show = sanitize if keep_composed else sanitize_for_display
+        show = sanitize if display.joins_emoji else sanitize_for_display
         return [Span(show(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = close_open_markup(source)
-    return list(
-        _with_real_hosts(_read(_parse(source, labels), "\n" if keep_breaks else " ", keep_composed=keep_composed))
-    )
+    return list(_with_real_hosts(_read(_parse(source, labels), "\n" if keep_breaks else " ", display)))
 
 
 def next_piece(
@@ -90,7 +99,7 @@ def next_piece(
     labels: Mapping[str, Any],
     *,
     keep_breaks: bool = False,
-    keep_composed: bool = False,
+    display: Display = USUAL,
 ) -> tuple[int, list[Span]] | None:
     """The end of the piece that begins at `start`, and its spans; None while `source[:stable]` does not determine them.
 
@@ -102,10 +111,10 @@ def next_piece(
             return None
         piece = source[start:end]
         if not _SPECIAL.search(piece):
-            return end, spans(piece, labels, keep_breaks=keep_breaks, keep_composed=keep_composed)
+            return end, spans(piece, labels, keep_breaks=keep_breaks, display=display)
         tokens = _parse(piece, labels)
         if count == MAX_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
-            return end, list(_with_real_hosts(_read(tokens, "\n" if keep_breaks else " ", keep_composed=keep_composed)))
+            return end, list(_with_real_hosts(_read(tokens, "\n" if keep_breaks else " ", display)))
     return None
 
 
@@ -151,9 +160,9 @@ def _parser(*, links: bool = True) -> MarkdownIt:
     return parser
 
 
-def _read(tokens: Sequence[Token], soft_break: str, *, keep_composed: bool = False) -> Iterator[Span]:
+def _read(tokens: Sequence[Token], soft_break: str, display: Display = USUAL) -> Iterator[Span]:
     marks, target = 0, ""
-    show = sanitize if keep_composed else sanitize_for_display
+    show = sanitize if display.joins_emoji else sanitize_for_display
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:
@@ -164,14 +173,16 @@ def _read(tokens: Sequence[Token], soft_break: str, *, keep_composed: bool = Fal
             case "code_inline":
                 yield Span(show(token.content, keep_newlines=False), marks | CODE, target)
             case "formula":
-                yield Span(show(token.content, keep_newlines=soft_break == "\n"), marks | EMPHASIS, target)
+                text = tex.readable(token.content) if display.formulas else token.content
+                breaks = soft_break == "\n" or text != token.content
+                yield Span(show(text, keep_newlines=breaks), marks | EMPHASIS, target)
             case "softbreak":
                 yield Span(soft_break, marks)
             case "hardbreak":
                 yield Span("\n", marks)
             case "image":
                 source = _safe_target(token)
-                yield Span(_flat(token.children or (), keep_composed=keep_composed) or source, marks | LINK, source)
+                yield Span(_flat(token.children or (), display) or source, marks | LINK, source)
             case kind if token.nesting > 0:
                 outer.append((marks, target))
                 marks |= _MARKS.get(kind.removesuffix("_open"), 0)
@@ -196,9 +207,9 @@ def _with_real_hosts(found: Iterator[Span]) -> Iterator[Span]:
             yield Span(f" ({goal[1]})", link_spans[-1].marks & ~LINK)
 
 
-def _flat(tokens: Sequence[Token], *, keep_composed: bool) -> str:
+def _flat(tokens: Sequence[Token], display: Display) -> str:
     """The text of an image, without marks."""
-    return "".join(span.text for span in _read(tokens, " ", keep_composed=keep_composed))
+    return "".join(span.text for span in _read(tokens, " ", display))
 
 
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepchat.errors import UsageError
 from stepchat.tui.commands.command import Command, has_messages
@@ -89,6 +89,13 @@ async def mouse(screen: ChatScreen, _argument: str) -> None:
     screen.flash("Mouse released to the terminal. {key:mouse} takes it back." if free else "Mouse captured again.")
 
 
+async def formulas(screen: ChatScreen, _argument: str) -> None:
+    """Show formulas as TeX, or as Unicode text again."""
+    app: Any = screen.app  # StepchatApp, which imports this table
+    app.toggle_formulas()
+    screen.flash("Formulas are Unicode text." if app.shows_formulas else "Formulas are TeX. /formulas changes back.")
+
+
 async def redraw(screen: ChatScreen, _argument: str) -> None:
     repaint(screen.app)
 
@@ -140,5 +147,6 @@ COMMANDS: tuple[Command, ...] = (
         ("f2", "leader left_square_bracket"),
         synonyms=("select",),
     ),
+    Command("formulas", "Show formulas as TeX, or as text again", formulas, synonyms=("latex", "math", "tex")),
     Command("redraw", "Repaint the whole screen", redraw, synonyms=("refresh", "repaint", "cls")),
 )

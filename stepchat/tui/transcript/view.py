@@ -122,8 +122,8 @@ class TranscriptView(Widget):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self._painter.set_palette(palette)
-        joins_emoji = getattr(self.app, "joins_emoji", False)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - generic in Textual
-        self._document.reset(palette, self._document.layout.width, joins_emoji=joins_emoji)
+        display = getattr(self.app, "text_display", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - generic in Textual
+        self._document.reset(palette, self._document.layout.width, display)
         self._paint()
 
     @property
@@ -427,7 +427,7 @@ class TranscriptView(Widget):
         """The rows that a new window shows first of these messages, with their colours; "" for a blank one."""
         shown, console = self._document, self.app.console  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         layout = shown.layout
-        document = Document(self._palette, layout.width, shown.fill_keys, joins_emoji=layout.builder.joins_emoji)
+        document = Document(self._palette, layout.width, shown.fill_keys, display=layout.builder.display)
         document.reasoning_view = shown.reasoning_view
         document.update_answers(estimate=shown.estimate)
         document.show(messages)

@@ -63,7 +63,7 @@ def test_the_indentation_before_a_hit_is_not_marked():
         ("see [here](https://needle.org) ok", "needle", "here"),
         ("see [x]\n\n[x]: http://needle.org", "needle", "x"),
         ("<!-- needle -->\n\nfoo", "needle", "needle"),
-        ("so $x_1$ is", "$x_1$ is", "$x_1$ is"),
+        ("so $x_1$ is", "x₁ is", "x₁ is"),
         ("foo\u200bbar", "foobar", "foobar"),
         ("it’s fine", "it's", "it’s"),
         ("100\u00a0km", "100 km", "100\u00a0km"),

@@ -146,14 +146,12 @@ def dump(text):
         (
             "so $x_1*y_1$ is\n$$\na_1\n- b *c*\n$$\n\nand \\(n\\), for $5 or $6[^1]\n\n[^1]: a note\n",
             r"""
-            so $x_1*y_1$ is
+            so x₁*y₁ is
 
-            $$
-                a_1
+                a₁
                 - b *c*
-            $$
 
-            and \(n\), for $5 or $6[^1]
+            and n, for $5 or $6[^1]
 
             [^1]: a note
             """,

@@ -17,6 +17,7 @@ from stepchat.transcript.find.query import plain
 from stepchat.transcript.find.search import Search
 from stepchat.transcript.hit_testing import HitTester, source_map
 from stepchat.transcript.markdown.blocks import Block, Fence, Table
+from stepchat.transcript.markdown.inline import Display
 from stepchat.transcript.overlays.selection import Selection
 from tests.transcript.chat import answered, page, stream, words
 from tests.transcript.forms import split
@@ -144,7 +145,7 @@ def test_its_rows_are_harmless_and_as_wide_as_the_page(text, end, width):
 @example("|name|\u200b|\n|---|:-:|\n|one|two|\n|\xad|four|\n\n", 8, False)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_each_character_on_a_row_is_one_of_the_text(text, width, joins_emoji):
-    viewport = page(answered(text), width=width, joins_emoji=joins_emoji)
+    viewport = page(answered(text), width=width, display=Display(joins_emoji=joins_emoji))
     spots = HitTester(viewport.document)
     for block in viewport.document.open(0).blocks:
         measured = spots.cell_map(block)
