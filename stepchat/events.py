@@ -87,6 +87,13 @@ class ConcurrentQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparing:
+    """The question waits for this, in a few words; it is not saved yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallReceived:
     """A call is about to be decided on. `source` is that of its tool, "" if there is none: then it becomes an error."""
 
@@ -112,6 +119,14 @@ class ToolCallStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallProgress:
+    """A few words by the tool about a running call; from anyone, like its result."""
+
+    call: ToolCall
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallsLeft:
     """The turn ends with calls that have no result: no tool is on, the limit of rounds was reached, or the user stopped it."""
 
@@ -134,9 +149,11 @@ TurnEvent: TypeAlias = (
     | Retrying
     | Silence
     | Notice
+    | Preparing
     | ToolCallReceived
     | ToolCallDecided
     | ToolCallStarted
+    | ToolCallProgress
     | CallsLeft
     | RequestStarted
 )

@@ -15,7 +15,7 @@ from stepchat.chat.tool_calls import CRASHED, calls_without_result
 from stepchat.chat.toolbox import Toolbox
 from stepchat.chat.turn import ANSWER_NOW, run_turn
 from stepchat.errors import StepchatError, StoreError
-from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, RequestStarted, TurnEvent
+from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, Preparing, RequestStarted, TurnEvent
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.ledger import returned_from_json
@@ -535,6 +535,8 @@ class Conversation:
         )
         started = AnswerStarted(self.model, wants_json(question.parameters), question.think_at_most)
         store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
+        if slow := self.toolbox.servers_to_start():
+            yield Preparing(f"starting {', '.join(slow)}")
         tools = await self.toolbox.for_turn(store)
         if text is None:
             if self._set_path(after):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,6 +19,7 @@ from stepchat.events import (
     CallsLeft,
     MessageSaved,
     ToolCallDecided,
+    ToolCallProgress,
     ToolCallReceived,
     ToolCallStarted,
     TurnEvent,
@@ -41,6 +43,8 @@ CRASHED: Final = "crashed"
 """The message of a cancellation (`Task.cancel`) after which the answer counts as interrupted, not as stopped."""
 REFUSED: Final = "The user refused this call; it did not run."
 _STOPPED: Final = "The user stopped this call after {:.1f} s. It may have taken effect in part."
+_PROGRESS_SECONDS: Final = 0.1
+"""Between two reports of a call about its progress."""
 _PATIENCE: Final = 5.0
 """Seconds that a stopped call has to end."""
 
@@ -184,6 +188,7 @@ class _Running:
     call: ToolCall
     task: asyncio.Task[Result]
     began: float = field(default_factory=monotonic)
+    reported: float = 0.0
 
 
 class _Calls:
@@ -194,6 +199,9 @@ class _Calls:
         self._tools = tools
         self._answer = answer
         self._running: list[_Running] = []
+        self._progress: dict[str, ToolCallProgress] = {}
+        """The last words of each call that have not been yielded."""
+        self._reported = asyncio.Event()
 
     async def run(self, calls: Sequence[ToolCall]) -> AsyncGenerator[TurnEvent]:
         """Check all calls, then approve and run them in order; neighbours that change nothing run at the same time."""
@@ -236,7 +244,15 @@ class _Calls:
                     yield event
             self._check_cancelled()
         while self._running:
-            await asyncio.wait([running.task for running in self._running], return_when=asyncio.FIRST_COMPLETED)
+            reported = asyncio.ensure_future(self._reported.wait())
+            try:
+                tasks = [running.task for running in self._running]
+                await asyncio.wait([*tasks, reported], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                reported.cancel()
+            self._reported.clear()
+            while self._progress:
+                yield self._progress.pop(next(iter(self._progress)))
             for running in [one for one in self._running if one.task.done()]:
                 self._running.remove(running)
                 async with aclosing(self._save(running.call, running.task.result())) as events:
@@ -255,8 +271,17 @@ class _Calls:
         if cancelled:
             self._turn.cancel()
             return Result(_STOPPED.format(0), is_error=True)
-        self._running.append(_Running(ready.call, asyncio.ensure_future(self._tools.toolset.run(ready))))
+        report = partial(self._report, ready.call)
+        self._running.append(_Running(ready.call, asyncio.ensure_future(self._tools.toolset.run(ready, report))))
         return None
+
+    def _report(self, call: ToolCall, text: str) -> None:
+        """Keep what a tool says about its progress, but not everything that it says in a short time."""
+        running = next((one for one in self._running if one.call.id == call.id), None)
+        if running is not None and (now := monotonic()) - running.reported >= _PROGRESS_SECONDS:
+            running.reported = now
+            self._progress[call.id] = ToolCallProgress(call, text)
+            self._reported.set()
 
     async def _stop(self, *, crashed: bool) -> AsyncGenerator[TurnEvent]:
         """End the calls that run, and save a result for each."""

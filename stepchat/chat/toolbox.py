@@ -73,6 +73,10 @@ class Toolbox:
         """Whether a tool or group is on, as far as it is known."""
         return name in self.on or self.sources.known.get(name) in self.on
 
+    def servers_to_start(self) -> list[str]:
+        """The MCP servers for which the next turn has to wait."""
+        return self.sources.servers_to_start(self.on) if self.on and self.sources.servers else []
+
     async def for_turn(self, store: SessionStore, approvals: Decides | None = None) -> TurnTools | None:
         """The tools of a turn; None if none is on. Without `approvals`, the user is asked."""
         enabled = await self.enabled()

@@ -22,10 +22,12 @@ from stepchat.events import (
     Delta,
     MessageSaved,
     Notice,
+    Preparing,
     RequestStarted,
     Retrying,
     Silence,
     ToolCallDecided,
+    ToolCallProgress,
     ToolCallReceived,
     ToolCallStarted,
 )
@@ -374,12 +376,20 @@ def _show_event(event: TurnEvent, output: Output) -> None:
             output.report_silence(event.seconds, event.limit)
         case Notice():
             output.print_notice(event.text)
+        case Preparing(text):
+            output.print_notice(f"{text} …")
         case ConcurrentQuestion():
             output.print_notice(
                 "Another stepchat is asking in this session as well. Each question becomes its own branch."
             )
         case (
-            MessageSaved() | ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | CallsLeft() | RequestStarted()
+            MessageSaved()
+            | ToolCallReceived()
+            | ToolCallDecided()
+            | ToolCallStarted()
+            | ToolCallProgress()
+            | CallsLeft()
+            | RequestStarted()
         ):
             _show_tools(event, output)
 

@@ -11,10 +11,12 @@ from stepchat.events import (
     Delta,
     MessageSaved,
     Notice,
+    Preparing,
     RequestStarted,
     Retrying,
     Silence,
     ToolCallDecided,
+    ToolCallProgress,
     ToolCallReceived,
     ToolCallStarted,
 )
@@ -45,6 +47,8 @@ def event_json(event: TurnEvent) -> Json:
             return {"type": "silence", "seconds": event.seconds, "limit": event.limit}
         case Notice():
             return {"type": "notice", "text": event.text}
+        case Preparing(text):
+            return {"type": "preparing", "text": text}
         case ConcurrentQuestion():
             return {"type": "asked_beside"}
         case ToolCallReceived(call, source):
@@ -53,6 +57,8 @@ def event_json(event: TurnEvent) -> Json:
         case ToolCallDecided(call, allowed, origin, reason):
             decision = {"allowed": allowed, "by": origin, "reason": reason or None}
             return {"type": "tool_approval", "id": call.id, "name": call.name, **decision}
+        case ToolCallProgress(call, text):
+            return {"type": "tool_progress", "id": call.id, "name": call.name, "text": text}
         case ToolCallStarted(call):
             return {"type": "tool_started", "id": call.id, "name": call.name}
         case CallsLeft(calls, why):

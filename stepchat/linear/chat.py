@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from stepchat.tools.approvals import ApprovalRequest
 
 _LONGEST_ARGUMENTS = 2000
+_MOST_CHANGES = 20
 _ANSWERS = {"y": "once", "yes": "once", "s": "session", "session": "session", "a": "always", "always": "always"}
 
 
@@ -238,8 +239,10 @@ class LinearChat:
         call = request.ready.call
         arguments = sanitize_line(call.arguments)[:_LONGEST_ARGUMENTS]
         self.announcer.say(f"The model wants to run {call.name} from {request.ready.tool.source} with {arguments}")
-        if request.has_changed:
+        if request.change:
             self.announcer.say("This tool has changed since you approved it.")
+            for line in request.change[:_MOST_CHANGES]:
+                self.announcer.say(sanitize_line(line)[:_LONGEST_ARGUMENTS])
         if self.input is None:
             return Decision("no")
         reply = (await self.input.ask("Run it? yes, session, always, or no:")).casefold()

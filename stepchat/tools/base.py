@@ -28,8 +28,14 @@ class Output:
     is_error: bool = False
 
 
-Run: TypeAlias = "Callable[[Json], Awaitable[Output]]"
+Report: TypeAlias = "Callable[[str], None]"
+"""Gets a few words about the progress of a call, as often as the tool likes."""
+Run: TypeAlias = "Callable[[Json, Report], Awaitable[Output]]"
 """Runs a tool with arguments that fit its schema. Raises ToolError; cancelling it ends everything it started."""
+
+
+def ignore(_progress: str) -> None:
+    """For those who do not want to know."""
 
 
 @dataclass(frozen=True, slots=True)

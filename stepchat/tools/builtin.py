@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
     from stepchat.tools.approvals import Settings
+    from stepchat.tools.base import Report
     from stepchat.tools.folders import Place
 
 _MOST_FILES: Final = 1_000
@@ -66,7 +67,7 @@ class ToolFunction:
             read_only=True,
         )
 
-    async def run(self, surroundings: Surroundings, given: Json) -> Output:
+    async def run(self, surroundings: Surroundings, given: Json, _report: Report) -> Output:
         """Call it, in a thread if it is not a coroutine function."""
         surroundings = replace(surroundings, stopped=Event())
         arguments = arguments_of(self.function, given, injected=_INJECTED)

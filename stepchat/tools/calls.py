@@ -9,12 +9,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from stepchat.concurrency import run_in_daemon
-from stepchat.tools.base import Output, Tool, ToolError
+from stepchat.tools.base import Output, Tool, ToolError, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepchat.messages import Json, ToolCall
+    from stepchat.tools.base import Report
 
 _MOST_PROBLEMS: Final = 5
 _QUOTED: Final = 500
@@ -80,13 +81,13 @@ class Toolset:
             return Result(str(error), True)
         return ReadyCall(call, tool, arguments)
 
-    async def run(self, ready: ReadyCall) -> Result:
+    async def run(self, ready: ReadyCall, report: Report = ignore) -> Result:
         """Run a call. Errors become part of the result; only cancelling raises."""
         began = monotonic()
         seconds = ready.tool.timeout or self.limits.timeout
         try:
             async with asyncio.timeout(seconds):
-                output = await ready.tool.run(ready.arguments)
+                output = await ready.tool.run(ready.arguments, report)
         except TimeoutError:
             output = Output(f"No result: stopped after {seconds:g} s. It may have taken effect in part.", is_error=True)
         except ToolError as error:

@@ -65,6 +65,13 @@ class ToolSources:
         self.known = listed | groups | others
         return found
 
+    def servers_to_start(self, wanted: Collection[str]) -> list[str]:
+        """The MCP servers that `tools` would start first, which can take long."""
+        from stepchat.tools.mcp.source import is_wanted
+
+        names = [table.name for table in self.servers] if self.mcp is None else self.mcp.tables
+        return [name for name in names if is_wanted(name, wanted) and (self.mcp is None or not self.mcp.is_open(name))]
+
     async def close(self) -> None:
         """End what the sources have started."""
         for source in self._started:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
     from stepchat.tools.approvals import Settings
+    from stepchat.tools.base import Report
 
 APPROVED: Final = "tools.files"
 """The setting in the database: hashes of approved files by name."""
@@ -110,7 +111,7 @@ async def _describe(path: Path, digest: str) -> Found:
     return Found(tuple(tools), problems=tuple(problems))
 
 
-async def _call(path: Path, digest: str, name: str, arguments: Json) -> Output:
+async def _call(path: Path, digest: str, name: str, arguments: Json, _report: Report) -> Output:
     answer = await _ask_host(path, digest, name, arguments)
     return Output(_located(path, answer), is_error=True) if "error" in answer else Output(str(answer["result"]))
 

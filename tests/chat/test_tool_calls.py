@@ -23,6 +23,7 @@ from stepchat.events import (
     RequestStarted,
     ToolCallDecided,
     ToolCallFragment,
+    ToolCallProgress,
     ToolCallReceived,
     ToolCallStarted,
 )
@@ -79,7 +80,7 @@ class Bench:
         return TurnTools(toolset, Approvals(Nothing(), self.ask), self.confirm, **more)
 
     def _tool(self, name: str, *, read_only: bool = False) -> Tool:
-        async def run(arguments: Json) -> Output:
+        async def run(arguments: Json, _report: Any) -> Output:
             self.log.append(f"{name} {arguments['n']} begins")
             try:
                 if name == "hang":
@@ -301,7 +302,7 @@ async def test_approval_for_the_session_is_asked_for_once(store):
 
 
 async def test_a_long_result_is_cut_with_a_note_and_its_size_is_kept(store):
-    async def flood(_arguments: Json) -> Output:
+    async def flood(_arguments: Json, _report: Any) -> Output:
         return Output("x" * 5_000)
 
     tools = Bench().tools()
@@ -315,7 +316,7 @@ async def test_a_long_result_is_cut_with_a_note_and_its_size_is_kept(store):
 
 
 async def test_the_key_never_reaches_the_disk_through_a_tool(store):
-    async def leak(_arguments: Json) -> Output:
+    async def leak(_arguments: Json, _report: Any) -> Output:
         return Output("sk-secret")
 
     tools = Bench().tools()
@@ -591,3 +592,20 @@ async def test_no_request_leaves_with_a_result_that_is_not_on_disk(store):
     with pytest.raises(StoreError, match="The tool result is not saved"):
         await happening(FullDisk(store, 9), server, await question(store), Bench().tools())
     assert len(server.requests) == 1
+
+
+async def test_what_a_tool_says_about_its_progress_is_passed_on_but_not_all_of_it(store):
+    async def chatter(_arguments: Json, report: Any) -> Output:
+        for number in range(500):
+            report(f"{number} %")
+            await asyncio.sleep(0)
+        return Output("done")
+
+    tools = Bench().tools()
+    tools.toolset = Toolset({"look": Tool("look", "", SCHEMA, chatter)})
+    server = FakeServer(calling(("look", n(1))), [DONE])
+    events = await happening(store, server, await question(store), tools)
+    said = [event.text for event in events if isinstance(event, ToolCallProgress)]
+    assert said[0] == "0 %"
+    assert len(said) < 100
+    assert results(events)[0][1] == "done"

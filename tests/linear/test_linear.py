@@ -145,7 +145,7 @@ async def test_a_tool_runs_only_after_a_yes(tmp_path, server, reply, answer):
             assert prompt.startswith("Run it?")
             return reply
 
-    async def run(_arguments):
+    async def run(_arguments, _report):
         return Output("done")
 
     from stepchat.messages import ToolCall
@@ -153,7 +153,9 @@ async def test_a_tool_runs_only_after_a_yes(tmp_path, server, reply, answer):
     call = ToolCall("1", "shell\x1b[2J", '{"command": "ls"}')
     async with linear(tmp_path, server) as chat:
         chat.input = Replies()
-        request = ApprovalRequest(ReadyCall(call, Tool("shell", "", {}, run, source="x"), {}), has_changed=True)
+        request = ApprovalRequest(
+            ReadyCall(call, Tool("shell", "", {}, run, source="x"), {}), change=("- old", "+ new")
+        )
         assert (await chat._approve(request)).answer == answer
         text = said(chat)
         assert 'from x with {"command": "ls"}' in text

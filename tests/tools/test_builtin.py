@@ -7,7 +7,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepchat.tools.base import ToolError
+from stepchat.tools.base import ToolError, ignore
 from stepchat.tools.builtin import Surroundings, builtin_tools
 from stepchat.tools.folders import Folders
 
@@ -65,7 +65,7 @@ RESULTS: list[tuple[str, Json, str]] = [
 
 @pytest.mark.parametrize(("name", "arguments", "result"), RESULTS)
 async def test_tools_return_text(tools, name, arguments, result):
-    text = (await tools[name].run(arguments)).text
+    text = (await tools[name].run(arguments, ignore)).text
     assert re.fullmatch(result, text), text
 
 
@@ -82,12 +82,14 @@ async def test_tools_return_text(tools, name, arguments, result):
 )
 async def test_failures_are_in_words(tools, name, arguments, error):
     with pytest.raises(ToolError, match=error):
-        await tools[name].run(arguments)
+        await tools[name].run(arguments, ignore)
 
 
 async def test_long_lists_end_with_a_note(tools, tmp_path):
     for number in range(1_001):
         (tmp_path / f"{number:04}.md").write_text("needle\n")
-    assert (await tools["list_files"].run({})).text.endswith("[More than 1,000 files; only the first are listed.]")
-    found = (await tools["search_files"].run({"text": "needle"})).text
+    assert (await tools["list_files"].run({}, ignore)).text.endswith(
+        "[More than 1,000 files; only the first are listed.]"
+    )
+    found = (await tools["search_files"].run({"text": "needle"}, ignore)).text
     assert found.endswith("[Stopped after 200 lines; narrow the search.]")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stepchat.tools.base import ignore
 from stepchat.tools.source import approve_file
 from stepchat.tools.user import UserFunctions
 from tests.tools.test_calls import Kept
@@ -80,12 +81,12 @@ async def test_functions_become_tools(folder):
     assert (weather.source, weather.read_only, weather.description) == ("tools/weather.py", True, "The weather.")
     assert weather.parameters["properties"]["unit"] == {"type": "string", "enum": ["celsius"], "default": "celsius"}
     assert (tools["later"].read_only, tools["later"].timeout) == (False, 5)
-    output = await weather.run({"place": {"city": "Oslo"}, "unit": "celsius", "days": 2})
+    output = await weather.run({"place": {"city": "Oslo"}, "unit": "celsius", "days": 2}, ignore)
     assert (output.text, output.is_error) == ("Oslo CELSIUS 2", False)
-    assert (await tools["later"].run({"text": "x"})).text == '{"text": "x"}'
-    failed = await tools["fail"].run({})
+    assert (await tools["later"].run({"text": "x"}, ignore)).text == '{"text": "x"}'
+    failed = await tools["fail"].run({}, ignore)
     assert (failed.text, failed.is_error) == ("weather.py, line 29: ValueError: no luck", True)
-    assert (await tools["leave"].run({})).is_error
+    assert (await tools["leave"].run({}, ignore)).is_error
 
 
 async def test_nothing_in_a_file_runs_before_it_is_approved_and_after_it_has_changed(folder, tmp_path):
@@ -100,7 +101,7 @@ async def test_nothing_in_a_file_runs_before_it_is_approved_and_after_it_has_cha
     (tool,) = (await functions.read(kept, ())).tools
     assert mark.read_text() == "x"
     (folder / "go.py").write_text(code + "# changed\n")
-    assert "has changed" in (await tool.run({})).text
+    assert "has changed" in (await tool.run({}, ignore)).text
     again = await functions.read(kept, ())
     assert (again.tools, again.waiting[0].is_new) == ((), False)
     assert mark.read_text() == "x"
@@ -149,7 +150,7 @@ async def test_cancelling_ends_the_process(folder, tmp_path):
         "    time.sleep(60)\n"
     )
     (tool,) = (await approved(folder)).tools
-    running = asyncio.create_task(tool.run({"path": str(pid)}))
+    running = asyncio.create_task(tool.run({"path": str(pid)}, ignore))
     async with asyncio.timeout(10):
         while not pid.exists():
             await asyncio.sleep(0.01)

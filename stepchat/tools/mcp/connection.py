@@ -59,6 +59,11 @@ class Connection:
         return self._ready is not None and self._ready.done() and not self._owner_has_ended
 
     @property
+    def is_settled(self) -> bool:
+        """Whether a request need not wait for the start of the server."""
+        return self.is_open or self._failure is not None
+
+    @property
     def _owner_has_ended(self) -> bool:
         return self._owner is None or self._owner.done()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stepchat.config.file import Table
     from stepchat.messages import Json
     from stepchat.tools.approvals import Settings
+    from stepchat.tools.base import Report
     from stepchat.tools.mcp.connection import Connection
 
 MISSING: Final = "MCP servers need the package mcp. Install it: pip install 'stepchat[mcp]'"
@@ -101,6 +102,10 @@ class McpServers:
         usable = tuple(tool for name, tool in tools.items() if name not in taken)
         return Found(usable, found.waiting, tuple(problems))
 
+    def is_open(self, name: str) -> bool:
+        """Whether a server runs, or has failed and is not started again."""
+        return name in self._open and self._open[name].connection.is_settled
+
     async def close(self) -> None:
         """End all servers."""
         if self._open:
@@ -166,7 +171,7 @@ class McpServers:
             group=spec.name,
         )
 
-    async def _call(self, server: _Open, name: str, public_name: str, arguments: Json) -> Output:
+    async def _call(self, server: _Open, name: str, public_name: str, arguments: Json, report: Report) -> Output:
         from stepchat.tools.mcp.content import result_text
 
         connection = server.connection
@@ -175,8 +180,12 @@ class McpServers:
         if now.get(public_name) != known.get(public_name):
             raise ToolError("The tool has changed, so it did not run. Call it again in the next turn.")
 
+        async def show(progress: float, total: float | None, message: str | None) -> None:
+            share = f"{progress:g}" if total is None else f"{progress:g} of {total:g}"
+            report(connection.server.redact(f"{message} ({share})" if message else share))
+
         async def ask(client: Client) -> Any:
-            return await client.call_tool(name, arguments)
+            return await client.call_tool(name, arguments, progress_callback=show)
 
         result = await connection.request(ask)
         text = connection.server.redact(result_text(result, self.files))

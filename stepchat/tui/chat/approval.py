@@ -21,7 +21,7 @@ from stepchat.tui.field import Field
 from stepchat.tui.keymap import bindings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -41,6 +41,8 @@ _ROUND_HINTS: Final = (("approval.once", "continue"), ("approval.refuse", "no"),
 _REASON: Final = "Why not? The model reads it. Enter sends it, also empty."
 _SHOWN: Final = 6
 """Lines of arguments."""
+_SHOWN_CHANGES: Final = 4
+_CHANGED: Final = "This tool has changed since you approved it:"
 _LONGEST_LINE: Final = 300
 GUARD: Final = 0.8
 """Seconds without a key before letters answer. What the user is still typing when the panel appears goes to the prompt."""
@@ -85,7 +87,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         title: str,
         fact: str = "",
         arguments: str = "",
-        warning: str = "",
+        change: Sequence[str] = (),
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -94,7 +96,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         self._heading = title
         self._fact = fact
         self._arguments = arguments
-        self._warning = warning
+        self._change = change
         self._clock = clock
         self._quiet_since = clock()
         self._answered: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
@@ -106,9 +108,8 @@ class ApprovalPanel(Vertical, can_focus=True):
         """Whether a call may run."""
         tool = request.ready.tool
         facts = [tool.source, *(["changes nothing"] if tool.read_only else [])]
-        warning = "This tool has changed since you approved it for always." if request.has_changed else ""
         lines = "\n".join(argument_lines(request.ready.arguments))
-        return cls(f"Run {tool.name}?", " · ".join(facts), lines or "(no arguments)", warning)
+        return cls(f"Run {tool.name}?", " · ".join(facts), lines or "(no arguments)", request.change)
 
     @classmethod
     def about_rounds(cls, rounds: int) -> ApprovalPanel:
@@ -124,12 +125,12 @@ class ApprovalPanel(Vertical, can_focus=True):
             (_line(self._heading), "$warning"), (f"  {_line(self._fact)}" if self._fact else "", "$dim")
         )
         yield Static(title, markup=False)
-        if self._warning:
-            yield Static(Content.styled(self._warning, "$error"), markup=False)
-        lines = self._arguments.split("\n") if self._arguments else []
-        if lines:
-            more = [f"… {len(lines) - _SHOWN:,} more lines"] if len(lines) > _SHOWN else []
-            yield Static("\n".join([*map(_line, lines[:_SHOWN]), *more]), markup=False, classes="approval-arguments")
+        if self._change:
+            text = "\n".join([_CHANGED, *_first(self._change, _SHOWN_CHANGES)])
+            yield Static(Content.styled(text, "$error"), markup=False)
+        if self._arguments:
+            text = "\n".join(_first(self._arguments.split("\n"), _SHOWN))
+            yield Static(text, markup=False, classes="approval-arguments")
         yield self._reason
         yield KeyHints(_HINTS if self.is_about_call else _ROUND_HINTS)
 
@@ -186,7 +187,8 @@ class ApprovalPanel(Vertical, can_focus=True):
         self.post_message(self.Left())
 
     def action_show(self) -> None:
-        self.post_message(self.ArgumentsWanted(self._heading, self._arguments))
+        change = "\n".join([_CHANGED, *self._change, "", ""]) if self._change else ""
+        self.post_message(self.ArgumentsWanted(self._heading, change + self._arguments))
 
     def _decide(self, decision: Decision) -> None:
         if not self._answered.done():
@@ -201,6 +203,12 @@ def argument_lines(arguments: dict[str, object]) -> list[str]:
         first, *rest = text.split("\n")
         lines += [f"{name}: {first}", *(f"    {line}" for line in rest)]
     return lines
+
+
+def _first(lines: Sequence[str], count: int) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = [f"… {len(lines) - count:,} more lines"] if len(lines) > count else []
+    return [*map(_line, lines[:count]), *more]
 
 
 def _line(text: str) -> str:

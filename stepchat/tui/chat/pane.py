@@ -30,10 +30,12 @@ from stepchat.events import (
     Delta,
     MessageSaved,
     Notice,
+    Preparing,
     RequestStarted,
     Retrying,
     Silence,
     ToolCallDecided,
+    ToolCallProgress,
     ToolCallReceived,
     ToolCallStarted,
 )
@@ -246,6 +248,8 @@ class ChatPane(Widget):
                 view.set_waiting(f"{as_sentence(event.reason)} Retry {event.attempt} of {event.limit}")
             case Silence():
                 view.set_waiting("nothing arrives" if event.seconds else "waiting")
+            case Preparing():
+                pass  # the progress shows it
             case Notice():
                 view.notice(event.text, event.hint, kind=event.kind)
             case ConcurrentQuestion():
@@ -254,7 +258,7 @@ class ChatPane(Widget):
                     "{key:focus-up} to the question, then Left or Right shows the other.",
                     kind="info",
                 )
-            case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | RequestStarted():
+            case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | ToolCallProgress() | RequestStarted():
                 pass  # the progress shows it, and the question and the result say the rest
             case CallsLeft(why=why):
                 self._why_left = why

@@ -5,14 +5,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from stepchat.events import Delta, MessageSaved, RequestStarted, Retrying, Silence, ToolCallStarted
-from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, Usage
+from stepchat.events import (
+    Delta,
+    MessageSaved,
+    Preparing,
+    RequestStarted,
+    Retrying,
+    Silence,
+    ToolCallProgress,
+    ToolCallStarted,
+)
+from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, Usage, UserMessage
 from stepchat.parameters.budget import NAME as THINK_AT_MOST
 from stepchat.parameters.budget import parse_budget
 from stepchat.parameters.values import format_value
 from stepchat.reasoning.effort import AUTO, effort_of, without_unsupported_effort
 from stepchat.reasoning.loops import RepetitionDetector
 from stepchat.text.format import money, short_count, tokens_per_second
+from stepchat.text.sanitize import sanitize_title
 from stepchat.transcript.answer import no_estimate
 from stepchat.tui.chat.status_bar import Fact
 
@@ -31,6 +41,7 @@ CHARACTERS_PER_TOKEN = 4
 NOTHING = Decimal()
 FULL = 80
 """Percent of the context window from which the status bar warns."""
+_LONGEST_PROGRESS = 60
 _LONGEST_SETTING = 40
 """Cells of a parameter with its value."""
 _OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort", THINK_AT_MOST})
@@ -54,6 +65,10 @@ class TurnProgress:
         self._silence = Silence(0, 0)
         self._running: dict[str, tuple[str, float]] = {}
         """The names of the tools that run and when they began, by the ID of the call."""
+        self._preparing = ""
+        """What the question waits for."""
+        self._said: dict[str, str] = {}
+        """What they last said about their progress."""
 
     def add(self, event: ConversationEvent, now: float) -> None:
         """Handle one event at the time `now`, in seconds of the same clock as `started`."""
@@ -64,13 +79,21 @@ class TurnProgress:
                 self._retry_at = now + event.delay
             case Silence():
                 self._silence = event
+            case Preparing(text):
+                self._preparing = text
             case ToolCallStarted(call):
                 self._running[call.id] = (call.name, now)
                 self.phase = "running"
+            case ToolCallProgress(call, text):
+                self._said[call.id] = sanitize_title(text)[:_LONGEST_PROGRESS]
+            case MessageSaved(StoredMessage(message=UserMessage())):
+                self._preparing = ""
             case MessageSaved(StoredMessage(message=ToolMessage() as result)):
                 self._running.pop(result.call_id, None)
+                self._said.pop(result.call_id, None)
             case RequestStarted():
                 self._running.clear()
+                self._said.clear()
                 self.phase, self._first, self._characters = "waiting", None, 0
             case _:
                 pass
@@ -80,7 +103,7 @@ class TurnProgress:
         added = len(delta.text) + len(delta.reasoning)
         if not added:
             return
-        self._silence = Silence(0, 0)
+        self._silence, self._preparing = Silence(0, 0), ""
         self._retry_at = now
         self._characters += added
         if self._first is None:
@@ -117,8 +140,9 @@ class TurnProgress:
         if self._running:
             names = ", ".join(dict.fromkeys(name for name, _ in self._running.values()))
             seconds = int(now - min(began for _, began in self._running.values()))
-            return Fact(f"running {names}{f' {seconds} s' if seconds else ''}", "state")
-        return Fact(self.phase, "state")
+            said = "".join(f": {text}" for text in list(self._said.values())[-1:])
+            return Fact(f"running {names}{f' {seconds} s' if seconds else ''}{said}", "state")
+        return Fact(self._preparing or self.phase, "state")
 
 
 def idle_hints() -> tuple[tuple[str, str], ...]:
