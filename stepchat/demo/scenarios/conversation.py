@@ -176,6 +176,11 @@ Tables line up, also with wide characters in them:
 | 河川 | the same, in Japanese | 4 |
 | 🌊 | the same, in a hurry | 2 |
 
+Formulas become text: $x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}$, and $\\sum_{i=1}^{n} i = \\frac{n(n+1)}{2}$.
+
+> [!TIP]
+> `/formulas` shows them as TeX.
+
 Inline there is *emphasis*, **strength**, ~~second thoughts~~, `code` and a [link](https://openrouter.ai/docs). That is \
 all there is to it: ask away.
 """
