@@ -19,9 +19,10 @@ from rich.text import Text
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript.markdown import inline
 from stepchat.transcript.markdown.block_starts import split_row
-from stepchat.transcript.markdown.blocks import Fence, Item, Table
+from stepchat.transcript.markdown.blocks import FORMULA, Fence, Item, Table, alert
 from stepchat.transcript.markdown.highlighting import StreamingHighlighter
 from stepchat.transcript.markdown.incremental import IncrementalParser
+from stepchat.transcript.markdown.tex import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ _TAB: Final = 4
 _SHARE: Final = 4
 """Printing rows again may take one part in this many of the time."""
 _BETWEEN: Final = "  "
+_FORMULA_INDENT: Final = "    "
 _PIECE: Final = re.compile(r"\n|[^\S\n]+|\S+")
 _WORD: Final = re.compile(r"\S+\s*")
 _STYLES: Final = {
@@ -155,7 +157,7 @@ class MarkdownStream:
         for block in blocks:
             first, others = _edges(block)
             lines = self._lines(block, max(_LEAST, width - cell_len(first.plain)))
-            if lines and (rows or self._has_rows):
+            if (lines or block.kind == "html") and (rows or self._has_rows):
                 rows += [_outer_edge(block) for _ in range(block.gap)]
             rows += [(others if index else first) + line for index, line in enumerate(lines)]
         return rows
@@ -166,6 +168,9 @@ class MarkdownStream:
                 return [self._code(block)]
             case "label":
                 return [Text(sanitize_for_display(block.text), _STYLES["dim"])] if block.text else []
+            case "html" if block.level:
+                text = readable(block.text) if block.level == FORMULA else ""
+                return [Text(f"{_FORMULA_INDENT}{_verbatim(text)}", Style(italic=True))] if text else []
             case "html":
                 return [Text(_verbatim(block.text))]
             case "rule":
@@ -178,6 +183,9 @@ class MarkdownStream:
                 style = _PLAIN
                 if block.kind == "heading":
                     style = _STYLES["heading 1" if block.level == 1 else "heading"]
+                if found := alert(block):
+                    text = _inline(block.text[found.end :], block, style)
+                    return [Text(found.label, _STYLES["marker"]), *_wrapped(text, width)]
                 return _wrapped(_inline(block.text, block, style), width)
 
     def _code(self, block: Block) -> Text:

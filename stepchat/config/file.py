@@ -117,7 +117,7 @@ MCP_SETTINGS: tuple[Setting, ...] = (
     Setting("cwd", "", "The program's working directory; that of stepchat if empty."),
     Setting("url", "", "The server's address, instead of command: streamable HTTP."),
     Setting("headers", {}, "HTTP headers for the server."),
-    Setting("trust_hints", False, "Believe the server which of its tools change nothing."),
+    Setting("trust_hints", False, "Trust what the server says about which of its tools change nothing."),
     Setting("start_timeout", 60, "Give up if the server is not ready after this many seconds.", low=1, high=3_600),
     Setting("timeout", 0, "Seconds for a call, if other than tools.timeout.", low=0, high=86_400),
 )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.layout.layout import shown_line
-from stepchat.transcript.layout.strips import alert, task_box
+from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.tables import LONGEST_ROW
 from stepchat.transcript.markdown.block_starts import split_row
-from stepchat.transcript.markdown.blocks import MetaLine, Table
+from stepchat.transcript.markdown.blocks import MetaLine, Table, alert
 from stepchat.transcript.markdown.inline import PIECE_LENGTH, USUAL, Display, Span, next_piece, spans
 
 if TYPE_CHECKING:

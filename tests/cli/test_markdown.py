@@ -41,6 +41,13 @@ Second line.
 ---
 
 Snowman ☃ 日本語のとても長い文章はスペースなしで書かれています and <b>html</b> \\(a+b\\)
+
+> [!WARNING]
+> Careful.
+
+$$
+\\frac{a+b}{2}
+$$
 """
 
 
@@ -82,6 +89,11 @@ def test_words_are_not_broken_and_nothing_is_lost():
     ):
         assert word in shown
     assert all(len(row) <= 40 for row in rows if "https" not in row and "☃" not in row)
+
+
+def test_formulas_and_alerts_read_as_in_the_window():
+    rows = on_screen(render(SAMPLE, os.terminal_size((80, 24)), colour=False), 80)
+    assert [row for row in rows if row][-3:] == ["│ Warning", "│ Careful.", "    (a+b)/2"]
 
 
 def test_code_is_not_indented_and_not_wrapped():

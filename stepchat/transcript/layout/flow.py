@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, overload
 
-from stepchat.transcript.layout.strips import alert, task_box
+from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.wrap import Wrapper
-from stepchat.transcript.markdown.blocks import numbers_width
+from stepchat.transcript.markdown.blocks import alert, numbers_width
 from stepchat.transcript.markdown.inline import PIECE_LENGTH, Span, next_piece, spans
 
 if TYPE_CHECKING:

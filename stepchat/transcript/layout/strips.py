@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,7 +13,7 @@ from textual.strip import Strip
 from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.text.widths import cells, pad_for_rich
 from stepchat.transcript.markdown import inline
-from stepchat.transcript.markdown.blocks import Item, Quote
+from stepchat.transcript.markdown.blocks import Item
 from stepchat.transcript.markdown.inline import USUAL, Display
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _LEAST_TEXT: Final = 12
 """Nesting stops to indent when fewer columns would be left."""
 _MOST_STYLES: Final = 2000
 _TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
-_ALERT: Final = re.compile(r"\[!(note|tip|important|warning|caution)\][ \t]*\n", re.IGNORECASE)
 
 
 class Edge(NamedTuple):
@@ -58,25 +57,6 @@ def task_box(block: Block) -> re.Match[str] | None:
     if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Item):
         return None
     return _TASK.match(block.text) if block.text.startswith("[") else None
-
-
-class Alert(NamedTuple):
-    """The label of an alert, the role of its style, and where the text of the block begins after `[!NOTE]`."""
-
-    label: str
-    role: Literal["accent", "warning"]
-    end: int
-
-
-def alert(block: Block) -> Alert | None:
-    """The label of a quote that GitHub shows as an alert: `> [!NOTE]` on a line of its own, with text below."""
-    if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Quote):
-        return None
-    found = _ALERT.match(block.text) if block.text.startswith("[!") else None
-    if found is None:
-        return None
-    name = found[1].lower()
-    return Alert(name.capitalize(), "warning" if name in {"warning", "caution"} else "accent", found.end())
 
 
 def page_geometry(width: int, reading_columns: int = READING_COLUMNS) -> PageGeometry:

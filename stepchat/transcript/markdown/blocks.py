@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,8 @@ Kind: TypeAlias = Literal[
 
 LONGEST_TEXT: Final = 16_384
 """Characters after which the text of a paragraph or of a line continues in another block."""
+_ALERT: Final = re.compile(r"\[!(note|tip|important|warning|caution)\][ \t]*\n", re.IGNORECASE)
+
 FORMULA: Final = 2
 FORMULA_MARK: Final = 1
 """The `level` of a formula's lines: FORMULA of its content, FORMULA_MARK of its delimiters."""
@@ -257,3 +259,22 @@ def _boundary(text: str, at: int) -> int | None:
     if len(text) <= far + 1:
         return None
     return next((end for end in range(far, at, -1) if text[end - 1].isalnum() and text[end].isalnum()), far)
+
+
+class Alert(NamedTuple):
+    """The label of an alert, the role of its style, and where the text of the block begins after `[!NOTE]`."""
+
+    label: str
+    role: Literal["accent", "warning"]
+    end: int
+
+
+def alert(block: Block) -> Alert | None:
+    """The label of a quote that GitHub shows as an alert: `> [!NOTE]` on a line of its own, with text below."""
+    if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Quote):
+        return None
+    found = _ALERT.match(block.text) if block.text.startswith("[!") else None
+    if found is None:
+        return None
+    name = found[1].lower()
+    return Alert(name.capitalize(), "warning" if name in {"warning", "caution"} else "accent", found.end())
