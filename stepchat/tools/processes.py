@@ -44,8 +44,8 @@ async def run_program(
     environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Run a program with `given` as its input. Cancelling kills its process group. Raises ToolError."""
-    try:
-        process = await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -54,6 +54,13 @@ async def run_program(
             env=None if environment is None else dict(environment),
             start_new_session=True,
         )
+    )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may run already, although nobody knows its number; asyncio would end only the program, not its children.
+        await _end_when_started(starting)
+        raise
     except OSError as error:
         raise ToolError(f"Cannot start {command[0]}: {error.strerror}.") from None
     if process.stdin is None or process.stdout is None or process.stderr is None:
@@ -67,6 +74,13 @@ async def run_program(
         # Also after a regular end: what the program started may still run.
         kill_group(process.pid)
         await asyncio.shield(_reap(process))
+
+
+async def _end_when_started(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+    with suppress(OSError):
+        process = await starting
+        kill_group(process.pid)
+        await _reap(process)
 
 
 async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:

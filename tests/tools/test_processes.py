@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,9 @@ async def test_a_missing_program_is_an_error():
         await run_program(["/no/such/program"], b"", limit=10)
 
 
-async def test_cancelling_kills_everything_that_was_started(tmp_path: Path):
-    """A child that ignores SIGTERM, and a grandchild in the background."""
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_cancelling_kills_everything_that_was_started(tmp_path: Path, at_once: bool):
+    """A child that ignores SIGTERM, and a grandchild in the background; also while asyncio is still starting the child."""
     pids = tmp_path / "pids"
     code = (
         "import os, signal, subprocess, sys, time\n"
@@ -54,9 +56,11 @@ async def test_cancelling_kills_everything_that_was_started(tmp_path: Path):
         "time.sleep(60)\n"
     )
     running = asyncio.create_task(run_program(python(code), b"", limit=10))
+    for _ in range(2):  # until it has been forked
+        await asyncio.sleep(0)
     async with asyncio.timeout(10):
         while not pids.exists():
-            await asyncio.sleep(0.01)
+            time.sleep(0.01) if at_once else await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
