@@ -32,8 +32,12 @@ _MOST_TEXT: Final = 5_000_000
 """Bytes of the Markdown made of it."""
 _SECONDS: Final = 20.0
 _PORTS: Final = {"http": 80, "https": 443}
-_EMBEDDED: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
-"""IPv6 networks whose last 32 bits are an IPv4 address."""
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+"""The last 32 bits are an IPv4 address."""
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""The only part of IPv6 whose addresses are public, besides the above."""
+_SPECIAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24")))
+"""Protocol assignments and 6to4 relays, which some versions of Python call public."""
 _TEXT_TYPES: Final = ("text/", "application/json", "application/xml", "application/javascript", "application/x-yaml")
 _TEXT_SUFFIXES: Final = ("+json", "+xml")
 
@@ -102,7 +106,15 @@ def is_public(address: str) -> bool:
         parsed: Address = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return all(inner.is_global and not inner.is_multicast for inner in (parsed, *_inside(parsed)))
+    every = (parsed, *_inside(parsed))
+    return all(one.is_global and not one.is_multicast and not _is_special(one) for one in every)
+
+
+def _is_special(address: Address) -> bool:
+    """Whether an address is for special purposes, whatever Python says."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return any(address in network for network in _SPECIAL)
+    return address not in _UNICAST and address.ipv4_mapped is None and address not in _NAT64
 
 
 def _inside(address: Address) -> list[Address]:
@@ -111,7 +123,7 @@ def _inside(address: Address) -> list[Address]:
         return []
     found: list[Address] = [inner for inner in (address.ipv4_mapped, address.sixtofour) if inner is not None]
     found += address.teredo or ()
-    if any(address in network for network in _EMBEDDED):
+    if address in _NAT64:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return found
 

@@ -46,7 +46,8 @@ PRIVATE = [
     "127.0.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
     "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "192.0.2.1", "198.18.0.1",
-    "240.0.0.1", "2001:db8::1", "localhost", "", "not an address",
+    "240.0.0.1", "2001:db8::1", "192.0.0.8", "192.88.99.1", "64:ff9b:1::7f00:1", "fec0::1", "::ffff:0:127.0.0.1",
+    "100:0:0:1::1", "5f00::1", "64:ff9b::c000:8", "localhost", "", "not an address",
 ]  # fmt: skip
 
 
@@ -59,7 +60,7 @@ async def test_private_addresses_are_refused(address):
     assert not seen
 
 
-@pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
+@pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"])
 def test_public_addresses_are_public(address):
     assert is_public(address)
 
