@@ -1,4 +1,4 @@
-"""Runs a program for a tool, with limits, in its own process group, which ends with the call and with stepchat."""
+"""Runs a program for a tool, with limits, in its own process group, which ends with the call."""
 
 from __future__ import annotations
 
