@@ -88,7 +88,7 @@ class Connection:
         return await asyncio.shield(self._ready)
 
     async def request(self, ask: Callable[[Client], Awaitable[T]]) -> T:
-        """The answer to a request. Cancelling it tells the server. Raises ToolError."""
+        """Send a request and return its answer. If it is cancelled, the server is told. Raises ToolError."""
         client = await self.client()
         try:
             return await ask(client)

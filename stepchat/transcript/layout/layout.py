@@ -13,12 +13,11 @@ from stepchat.transcript.layout import tables
 from stepchat.transcript.layout.flow import Flow
 from stepchat.transcript.layout.strips import StripBuilder, page_geometry
 from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
-from stepchat.transcript.markdown import blocks, highlighting, inline
+from stepchat.transcript.markdown import blocks, highlighting, inline, tex
 from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
 from stepchat.transcript.markdown.highlighting import HighlightCache, load_at_once
 from stepchat.transcript.markdown.inline import USUAL, Display, take_definitions
-from stepchat.transcript.markdown.tex import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -359,7 +358,7 @@ def shown_line(block: Block, display: Display) -> str:
     """A line of code, of HTML or of a formula as it is shown."""
     if not (display.formulas and block.kind == "html" and block.level):
         return shown_code(block.text)
-    return shown_code(readable(block.text)) if block.level == blocks.FORMULA else ""
+    return shown_code(tex.readable(block.text)) if block.level == blocks.FORMULA else ""
 
 
 def shown_code(text: str) -> str:
@@ -378,4 +377,5 @@ def shown_code(text: str) -> str:
 def warm_up() -> None:
     """Loads what the first answer would wait for. Slow; meant for a thread."""
     inline.warm_up()
+    tex.warm_up()
     highlighting.load("python")

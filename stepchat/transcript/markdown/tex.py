@@ -6,7 +6,7 @@ The symbols are those of the package `unicodeit`. Nothing is left out: a formula
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import combining
 
@@ -178,13 +178,19 @@ def _tables() -> _Tables:
     return _Tables(dict(REPLACEMENTS), {name[1:]: mark for name, mark in COMBININGMARKS}, dict(SUBSUPERSCRIPTS))
 
 
+def warm_up() -> None:
+    """Loads the symbols ahead of the first formula. Slow; meant for a thread."""
+    _tables()
+
+
+@lru_cache(maxsize=256)  # a growing paragraph is read again in every frame
 def readable(formula: str) -> str:
     """A formula with its delimiters, or a line of one, as Unicode text; unchanged where that would not be readable."""
     opening, closing = next(
         (pair for pair in _DELIMITERS if formula.startswith(pair[0]) and formula.endswith(pair[1])), ("", "")
     )
     content = formula[len(opening) : len(formula) - len(closing)]
-    if not content.strip() or len(content) > LONGEST:
+    if not content.strip() or len(content) > LONGEST or _GAP in content:
         return formula
     try:
         text = _Reader(content).all()
@@ -278,7 +284,9 @@ class _Reader:
             return f" (mod {self._argument()})"
         if name == "sqrt":
             degree = self._degree()
-            return f"{degree}√{_grouped(self._argument())}"
+            content = self._argument()
+            # Next to a letter, the root would seem to go on.
+            return f"{degree}√({content})" if self._peek()[:1].isalnum() else f"{degree}√{_grouped(content)}"
         if name in _UPRIGHT:
             return self._words() if name in _VERBATIM else self._argument()
         if name in _WORDS:
