@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -295,10 +296,10 @@ asyncio.run(Bench(Path({str(tmp_path)!r})).call("spawn"))
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as stepchat:
 
         async def killed() -> None:
-            await until(lambda: notes.exists() and "pids" in notes.read_text())
+            line = re.compile(r"^pids (\d+) (\d+)\n", re.MULTILINE)
+            await until(lambda: notes.exists() and line.search(notes.read_text()) is not None)
+            pids = [int(number) for number in line.findall(notes.read_text())[0]]
             os.kill(stepchat.pid, signal.SIGKILL)
-            pids = [int(word) for word in notes.read_text().rpartition("pids ")[2].split()]
-            assert len(pids) == 2
             await until(lambda: not any(map(is_alive, pids)))
 
         asyncio.run(killed())
